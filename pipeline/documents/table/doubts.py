@@ -87,7 +87,8 @@ def _follow_each_other(titles: Row) -> bool:
 
 def name_inner_records(fields: Sequence[str], row: Row, remarks: Remarks) -> None:
     """Add a remark if the only record of a listing seems to hold others."""
-    inner = [field for field, cell in zip(fields, row, strict=True) if cell.startswith("[{")]
+    cells = zip(fields, row, strict=True)
+    inner = [field for field, cell in cells if cell.startswith("[{") or (cell.startswith("{") and "[{" in cell)]
     if inner or (len(row) > 1 and all(cell.startswith(("[", "{")) for cell in row)):
         field = inner[0] if inner else fields[0]
         remarks.add(

@@ -131,3 +131,17 @@ def test_a_sign_before_each_tab_belongs_to_the_delimiter(tmp_path: Path, sign: s
 @pytest.mark.parametrize("text", ["Discount %,code\n5%,A\n7.5 %,B\n", "Price $,name\n5 $,A\n7 $,B\n"])
 def test_a_unit_before_each_delimiter_is_no_longer_delimiter(tmp_path: Path, text: str) -> None:
     assert warnings(tmp_path, text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ('{"took":1,"hits":{"total":2,"hits":[{"a":1},{"a":2}]}}', "hits"),  # Elasticsearch
+        ('{"data":{"users":{"edges":[{"node":{"id":1}}]}}}', "data"),  # GraphQL
+        ('{"name":"Ann","address":{"lines":["a","b"]}}', None),
+        ('{"name":"[{","address":{"town":"Cork"}}', "name"),
+    ],
+)
+def test_records_deep_in_the_only_one_are_named(tmp_path: Path, text: str, field: str | None) -> None:
+    words = f"There is one record, and its field {field!r} holds others; if those are the rows, send them alone."
+    assert warnings(tmp_path, text) == ((words,) if field else ())
