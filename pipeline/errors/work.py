@@ -51,9 +51,9 @@ class NotExact(ExportFailed):
     """A strict export would have a warning: something was guessed, repaired, cut or left out."""
 
     advice = (
-        "Correct the input: take other files out of a folder; print a PDF that has forms, layers, tags or scripts "
-        "to a new PDF, which has none. Or ask for the export without `strict`: the warning then stands in its "
-        "result."
+        "Correct the input, or say what was guessed by a parameter, such as `encoding`. Of photos, take other "
+        "files out of the folder, and print a PDF that has forms, layers, tags or scripts to a new PDF. Or ask for "
+        "the export without `strict`: the warning then stands in its result."
     )
 
 

@@ -18,7 +18,7 @@ RARE_DELIMITERS = ":^~\xa6\xb6\x01\x14\x1e\x1f"  # which are not guessed
 SPACES = re.compile(" {2,}")  # of aligned columns
 QUOTED = re.compile('=?"(?:[^"]|"")*"')  # with the sign by which spreadsheets keep zeros: ="007"
 RECORD = re.compile(r"\s*\{.*:.*\}[\s,]*")  # a line of JSON; ids and lists of databases have braces, too
-LONGER = r"([~|^#@:;!*&\\=])"  # a sign that a delimiter of several characters has beside the one that is heeded
+LONGER = r"~|^#@:;!*&\="  # signs that a delimiter of several characters has beside the one that is heeded
 RULE = re.compile("(?=.*(?:-|[\u2500-\u257f]){3})[\\s|+:=\u2500-\u257f-]*+")
 """A line around titles, as in Markdown and on consoles of databases."""
 NUMERIC = re.compile(r"[-+]?\d[\d.,:/eE+-]*%?|NA|NaN|nan|-")
@@ -50,7 +50,9 @@ def name_doubts(lines: Sequence[str], titles: Row, delimiter: str, remarks: Rema
     elif _begins_with_comments(lines):
         remarks.add("The first lines begin with '#', as comments do, but are read as titles and rows; remove them")
     elif sign := _sign_within_quotes(lines, rows):
-        remarks.add(f"The listing is read as one column, although its texts in quotes have {sign!r}; save it anew")
+        remarks.add(
+            f"The listing is read as one column, although its texts in quotes have {sign!r}; quote cells, not rows"
+        )
     elif len(titles) == 1:
         _name_other_columns(lines, remarks)
     elif sign := _longer_delimiter(lines, delimiter):
@@ -85,7 +87,8 @@ def _follow_each_other(titles: Row) -> bool:
 
 def name_inner_records(fields: Sequence[str], row: Row, remarks: Remarks) -> None:
     """Add a remark if the only record of a listing seems to hold others."""
-    inner = [field for field, cell in zip(fields, row, strict=True) if cell.startswith("[{")]
+    cells = zip(fields, row, strict=True)
+    inner = [field for field, cell in cells if cell.startswith("[{") or (cell.startswith("{") and "[{" in cell)]
     if inner or (len(row) > 1 and all(cell.startswith(("[", "{")) for cell in row)):
         field = inner[0] if inner else fields[0]
         remarks.add(
@@ -102,9 +105,10 @@ def name_given_encoding(sample: bytes, encoding: str, remarks: Remarks) -> None:
 
 
 def _begins_with_comments(lines: Sequence[str]) -> bool:
-    """Return whether two comments or more precede most of the lines, as in logs of web servers."""
+    """Return whether two comments or more precede lines that are none, as in logs of web servers."""
     comments = [line.startswith("#") for line in lines]
-    return all(comments[:2]) and 1 < 2 * sum(comments) < len(lines)
+    first = comments.index(False) if False in comments else 0
+    return first > 1 and not any(comments[first:])
 
 
 def _cuts_single_quotes(rows: Sequence[Row]) -> bool:
@@ -188,7 +192,8 @@ def _longer_delimiter(lines: Sequence[str], delimiter: str) -> str | None:
     runs = re.findall(rf"{sign}+", text)
     if delimiter != "," and len(runs) > 1 and set(map(len, runs)) == {len(runs[0])} != {1}:
         return delimiter
-    for pair in (f"{LONGER}?{sign}", f"{sign}{LONGER}?"):
+    other = f"([{re.escape(LONGER + ',' * (delimiter != ','))}])?"
+    for pair in (f"{other}{sign}", f"{sign}{other}"):
         found = set[str](re.findall(pair, text))
         if len(found) == 1 and found != {""}:
             return found.pop()

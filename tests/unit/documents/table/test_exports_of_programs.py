@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import NotExact
+
 from .test_reading import known_documents as known_documents
 from .test_reading import planned
 
@@ -14,7 +16,7 @@ SPACED = (
     "The listing is read as one column, although its lines look like columns set apart by spaces; save it as CSV."
 )
 COMMENTS = "The first lines begin with '#', as comments do, but are read as titles and rows; remove them."
-QUOTED = "The listing is read as one column, although its texts in quotes have {!r}; save it anew."
+QUOTED = "The listing is read as one column, although its texts in quotes have {!r}; quote cells, not rows."
 SINGLE = "Texts in single quotes are cut at delimiters; write double quotes."
 SOME = (
     "The listing is read as one column, although some of its lines have {!r}; give the delimiter, and begin with "
@@ -22,6 +24,13 @@ SOME = (
 )
 MOST = SOME.replace("some", "most")
 TITLES = "The first row is read as titles, although {!r} looks like a value; add titles above."
+
+
+def test_the_advice_of_a_strict_table_is_of_tables(tmp_path: Path) -> None:
+    with pytest.raises(NotExact) as caught:
+        planned(tmp_path, "a,b\nMüller,1\n".encode("cp1252"), strict=True)
+    assert caught.value.advice.startswith("Correct the input, or say what was guessed by a parameter, such as `enc")
+    assert planned(tmp_path, "a,b\nMüller,1\n".encode("cp1252"), strict=True, encoding="cp1252")
 
 
 def warnings(folder: Path, text: str) -> tuple[str, ...]:
@@ -40,7 +49,9 @@ def warnings(folder: Path, text: str) -> tuple[str, ...]:
         ("paid at\n2024-01-05 10:00:00\n2024-01-06 11:00:00\n", None),
         ("#Software: IIS\n#Fields: date time\n2024-01-05 GET /\n2024-01-05 GET /a\n2024-01-06 GET /b\n", COMMENTS),
         ("# by x\n# units: m\nt,u,v\n1,2,3\n4,5,6\n7,8,9\n", COMMENTS),
+        ("# ---\n# Site\n# 20240101\n# ---\nDay,Users\n1,12\n", COMMENTS),  # Google Analytics
         ("#tags\n#a\n#b\n#c\n", None),
+        ("#tags\n#a\nb\n#c\n", None),
         ("# of items\n3\n4\n", None),
         ("#,name\n1,Ann\n2,Bob\n", None),
         ("Tabelle 1\nStand;;;\n;;;\nTag;Wert\n1.1.;5\n2.1.;6\n____\n© Amt\n", SOME.format(";")),
@@ -111,6 +122,26 @@ def test_commas_in_a_table_set_apart_by_tabs_are_no_doubt(tmp_path: Path) -> Non
     assert (rows[1], plan.warnings) == (["A,DE", "1.5 ", ": "], ())
 
 
+@pytest.mark.parametrize("sign", [",", ";"])
+def test_a_sign_before_each_tab_belongs_to_the_delimiter(tmp_path: Path, sign: str) -> None:
+    words = f"The delimiter is read as '\\t', but {sign!r} precedes or follows each of them."
+    assert warnings(tmp_path, f"a{sign}\tb\n1{sign}\t2\n") == (words,)
+
+
 @pytest.mark.parametrize("text", ["Discount %,code\n5%,A\n7.5 %,B\n", "Price $,name\n5 $,A\n7 $,B\n"])
 def test_a_unit_before_each_delimiter_is_no_longer_delimiter(tmp_path: Path, text: str) -> None:
     assert warnings(tmp_path, text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ('{"took":1,"hits":{"total":2,"hits":[{"a":1},{"a":2}]}}', "hits"),  # Elasticsearch
+        ('{"data":{"users":{"edges":[{"node":{"id":1}}]}}}', "data"),  # GraphQL
+        ('{"name":"Ann","address":{"lines":["a","b"]}}', None),
+        ('{"name":"[{","address":{"town":"Cork"}}', "name"),
+    ],
+)
+def test_records_deep_in_the_only_one_are_named(tmp_path: Path, text: str, field: str | None) -> None:
+    words = f"There is one record, and its field {field!r} holds others; if those are the rows, send them alone."
+    assert warnings(tmp_path, text) == ((words,) if field else ())
