@@ -21,12 +21,12 @@ AT_LEISURE = 0.25  # s between two polls, at first: each costs 10 ms of processo
 
 
 def put_album(laptop: Laptop, photos: int, *, pictures: list[bytes] | None = None, name: str = "album") -> str:
-    """Store photos and a listing of them in the bucket. Returns the listing's key."""
-    made = pictures or [jpeg(i, 80, 60) for i in range(min(photos, 50))]
+    """Store pictures, and a listing of photos which names them in turn. Returns the listing's key."""
+    made = (pictures or [jpeg(i, 80, 60) for i in range(50)])[:photos]
+    keys = [f"inputs/{name}/{i:06d}.jpg" for i in range(len(made))]
     with ThreadPoolExecutor(8) as pool:
-        keys = [f"inputs/{name}/{i:06d}.jpg" for i in range(photos)]
-        list(pool.map(lambda i: laptop.store.put(keys[i], made[i % len(made)]), range(photos)))
-    lines = [{"source": key, "caption": f"Photo number {i + 1}"} for i, key in enumerate(keys)]
+        list(pool.map(laptop.store.put, keys, made))
+    lines = [{"source": keys[i % len(keys)], "caption": f"Photo number {i + 1}"} for i in range(photos)]
     listing = f"inputs/{name}.jsonl"
     laptop.store.put(listing, b"\n".join(map(msgspec.json.encode, lines)))
     return listing

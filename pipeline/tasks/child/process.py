@@ -7,6 +7,7 @@ it. It has one thread, so it may fork. What documents print goes to stderr, as o
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import select
@@ -162,6 +163,8 @@ def serve(settings: Settings, answers: BinaryIO) -> None:
     queue, stopping, undone = Collected(), threading.Event(), Counter[str]()
     services = open_services(child_settings(settings), queue)
     default_chain()  # a third of the processor time of a page; each fork has it then
+    gc.freeze()  # all this lives as long as the process, and a fork would copy what the collector looks through
+    gc.enable()
     while not stopping.is_set():
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # there is nothing to give back, nor to end
         if not (line := sys.stdin.buffer.readline()):
