@@ -128,6 +128,16 @@ def test_a_schedule_that_cannot_tell_its_times_holds_no_other_up(
     assert "schedule broken: internal error" in caplog.text
 
 
+def test_without_redis_only_checks_run(stage: Stage) -> None:
+    """Another process may do the others: no lease says which."""
+    counted = Counted(stage.s, at(7, 1, 9))
+    beat = counted.beat()
+    for _ in range(3):
+        beat.without_redis()
+        counted.clock.now += 3 * 3600
+    assert counted.ran == {"check": 3}
+
+
 def test_pauses_after_failures_grow_and_begin_anew_after_a_success(stage: Stage) -> None:
     counted = Counted(stage.s, at(7, 1, 8))
     beat = counted.beat()
