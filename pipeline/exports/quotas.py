@@ -17,7 +17,7 @@ from math import ceil
 import msgspec
 
 from ..adapters.redis.quotas import HOUR
-from ..errors import QuotaReached, RedisDown
+from ..errors import QuotaReached, RedisDown, StoreDown
 from ..settings import Settings
 from .accepting import REQUESTS
 from .export import Export
@@ -129,7 +129,11 @@ def _is_answered(stores: Stores, export: Export, lasting: bool) -> bool:
 
 
 def _runs(stores: Stores, export_id: str) -> bool:
-    export = stores.exports.find(export_id)
+    """Return whether an export is at work or about to be stored; also of one that the bucket refuses."""
+    try:
+        export = stores.exports.find(export_id)
+    except StoreDown:
+        return True
     return not export.state.over if export else time.time() - created(export_id) < ACCEPTING_SECONDS
 
 

@@ -190,22 +190,24 @@ def release(bucket: Bucket, export: Export) -> None:
     _side_by_side(release_folder, export.uploads)
 
 
-def expired(bucket: Bucket, seconds: float) -> Iterator[Upload]:
-    """Yield the files that no export used within `seconds` after they were begun, oldest first."""
+def expired(bucket: Bucket, seconds: float) -> Iterator[str]:
+    """Yield the ids of files that no export used within `seconds` after they were begun, oldest first."""
     for entry in bucket.entries("handed/"):
         file_id = entry.key.removeprefix("handed/")
         if not is_id(file_id):
             continue  # written by another program; what comes behind it still expires
         if created(file_id) > time.time() - seconds:
             return
-        if upload := _read(bucket, file_id):
-            yield upload
+        yield file_id
 
 
-def remove_expired(bucket: Bucket, upload: Upload) -> bool:
-    """Remove a file that no export used in time, or only the mark of a used one. Returns whether it is gone."""
+def remove_expired(bucket: Bucket, file_id: str) -> bool:
+    """Remove a file that no export used in time, or only the mark of a used one. Returns whether the file is
+    removed: a mark that cannot be read stays."""
+    if (upload := _read(bucket, file_id)) is None:
+        return False
     if _is_used(bucket, upload.folder):
-        bucket.delete([_mark(upload.id)])
+        bucket.delete([_mark(file_id)])
         return False
     _remove_file(bucket, upload)
     return True

@@ -18,7 +18,7 @@ from ...exports.ids import new_id
 from ...exports.late import kept_ids, late_uploads, leftovers
 from ...exports.notices import mark, mark_unsent
 from ...exports.repository import MAX_REFUSED, ExportRepository
-from ...exports.uploads import Upload, expired, release, remove_expired
+from ...exports.uploads import expired, release, remove_expired
 from ...settings import Settings
 from .entries import CLEAN_HOURS
 
@@ -68,10 +68,10 @@ class CleanUp:
         release(self._bucket, expired)
         self._bucket.delete([KEPT + export.id])
 
-    def _remove_unused(self, upload: Upload) -> None:
+    def _remove_unused(self, file_id: str) -> None:
         """Remove a file that was handed in and never used."""
-        if remove_expired(self._bucket, upload):
-            log.info("keeper: the input %s is removed: no export used it", upload.id)
+        if remove_expired(self._bucket, file_id):
+            log.info("keeper: the input %s is removed: no export used it", file_id)
 
     def _closed(self) -> list[str]:
         """Return the exports that may have been closed since the last clean-up; of many, a share each time.

@@ -15,12 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from pipeline.adapters.bucket import REQUEST
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.errors import InvalidRequest, UnreadableSource
 from pipeline.exports.export import Export, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.lists import AT_ONCE
-from pipeline.exports.uploads import PART, _plain, folder_of, note_use, release
+from pipeline.exports.stores import Stores
+from pipeline.exports.uploads import PART, Uploads, _plain, folder_of, note_use, release
 from pipeline.services import Services
 from pipeline.settings import MIB
 from pipeline.tasks.schedules.clean_up import CleanUp
@@ -28,6 +30,7 @@ from pipeline.web import create_app
 
 from ... import steps
 from ...pictures import jpeg
+from ..lesser_s3 import Lacks, lesser
 from .conftest import ARCHIVE, SHOP, error, keys, make
 
 LINES = b'{"Order": 1, "Total": 9.5}\n{"Order": 2, "Total": 19}\n'
@@ -271,6 +274,15 @@ def test_unused_inputs_expire(client: FlaskClient, services: Services, bucket: r
     assert client.get(f"/v1/inputs/{damaged}", headers=SHOP).status_code == 404
     assert services.bucket.uploads("inputs/") == []
     assert client.get(f"/v1/inputs/{complete['id']}", headers=SHOP).status_code == 404
+
+
+def test_a_mark_that_the_bucket_refuses_keeps_no_other_input(services: Services) -> None:
+    refused, other = (Uploads(services.bucket, "shop", MIB).begin(name, 1000, None) for name in "ab")
+    unreadable = {f"handed/{refused.id}": 500}
+    with lesser(services.settings, Lacks(unreadable=unreadable)) as settings:
+        stores = Stores.open(replace(settings, input_seconds=-1), REQUEST)
+        CleanUp(stores.bucket, stores.exports, stores.settings).run()
+    assert keys(services) == [f"handed/{refused.id}"], f"{other.id} is behind it"
 
 
 def test_bodies_of_inputs_are_checked(client: FlaskClient) -> None:

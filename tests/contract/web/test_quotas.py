@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from pipeline.adapters.bucket import REQUEST
 from pipeline.errors import ExportFailed
 from pipeline.exports import quotas
 from pipeline.exports.stores import Stores
@@ -17,6 +18,7 @@ from pipeline.tasks import flow
 from pipeline.web import create_app
 
 from ... import steps
+from ..lesser_s3 import Lacks, lesser
 from .conftest import ARCHIVE, OURS, SHOP, error, sign_in
 
 PHOTOS = {"photos": [{"source": "inputs/1.jpg"}]}
@@ -73,6 +75,18 @@ def test_no_more_exports_are_looked_at_than_make_room(services: Services, monkey
         assert caller.ask(title).status_code == 202
         assert len(looked_at) == looks
     refused(caller.ask("7"), "at work as it may have at once: 3")
+
+
+def test_an_export_that_the_bucket_refuses_keeps_its_owner_from_no_other(services: Services) -> None:
+    unreadable: dict[str, int] = {}
+    with lesser(services.settings, Lacks(unreadable=unreadable)) as settings:
+        stores = Stores.open(settings, REQUEST)
+        caller = Caller(replace(services, bucket=stores.bucket, exports=stores.exports), owner_running=2)
+        refused_one, over = caller.ask("1"), caller.ask("2")
+        caller.end(over)
+        unreadable[f"exports/{refused_one.json['id']}/export.json"] = 500  # type: ignore[index]
+        assert caller.ask("3").status_code == 202
+        refused(caller.ask("4"), "at work as it may have at once: 2")
 
 
 def test_no_more_exports_run_than_a_subject_may_have(services: Services) -> None:

@@ -14,6 +14,7 @@ from msgspec.json import decode
 from standardwebhooks import Webhook
 
 from local.services import free_port
+from pipeline.adapters.bucket import Bucket
 from pipeline.adapters.https import Fetcher, Limits
 from pipeline.adapters.webhooks import Webhooks
 from pipeline.exports import notices
@@ -199,6 +200,27 @@ def test_what_comes_right_after_all_was_sent_is_sent(stage: Stage, receiver: Rec
     send(found)
     sent = len(site.heads)
     again.replay_webhooks(stage.s, export_id)
+    send(found)
+    assert len(site.heads) == 2 * sent > 0
+
+
+def test_what_comes_as_the_mark_is_removed_is_sent(
+    stage: Stage, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sender has read the record, in which nothing was due."""
+    export_id = made(stage, receiver.url)
+    site, found, remove, replayed = receiver.open(), hooks(stage), notices.remove_mark, list[str]()
+
+    def late(bucket: Bucket, each: str, *channels: Channel) -> None:
+        if not replayed:
+            replayed.append(each)
+            again.replay_webhooks(stage.s, each)
+        remove(bucket, each, *channels)
+
+    monkeypatch.setattr(notices, "remove_mark", late)
+    send(found)
+    sent = len(site.heads)
+    assert replayed == [export_id]
     send(found)
     assert len(site.heads) == 2 * sent > 0
 

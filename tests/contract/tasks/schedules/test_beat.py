@@ -18,7 +18,7 @@ from pipeline.errors import InvalidRequest, RedisDown, StoreDown
 from pipeline.exports.export import State
 from pipeline.services import Services
 from pipeline.tasks.lease import exclusive
-from pipeline.tasks.schedules.beat import Beat, Ended, Run
+from pipeline.tasks.schedules.beat import POLICY, Beat, Ended, Run
 from pipeline.tasks.schedules.entries import CHECK, CLEAN_UP, EXPORT, REPORT, Entry, ExportCall, entries
 from pipeline.tasks.schedules.jobs import start_export
 from pipeline.tasks.schedules.last_runs import LastRun, LastRuns
@@ -126,6 +126,36 @@ def test_a_schedule_that_cannot_tell_its_times_holds_no_other_up(
     counted.move([counted.beat()], 2)
     assert (counted.ran["report"], counted.ran["broken"]) == (1, 0)
     assert "schedule broken: internal error" in caplog.text
+
+
+def test_without_redis_only_checks_run(stage: Stage) -> None:
+    """Another process may do the others: no lease says which."""
+    counted = Counted(stage.s, at(7, 1, 9))
+    beat = counted.beat()
+    for _ in range(3):
+        beat.without_redis()
+        counted.clock.now += 3 * 3600
+    assert counted.ran == {"check": 3}
+
+
+def test_pauses_after_failures_grow_and_begin_anew_after_a_success(stage: Stage) -> None:
+    counted = Counted(stage.s, at(7, 1, 8))
+    beat = counted.beat()
+    beat.run_due()
+
+    def pause(now: float, fails: Exception | None) -> float:
+        counted.clock.now, counted.fails = now, fails
+        beat.run_due()
+        return beat._look_at["report"] - now
+
+    down, now, pauses = StoreDown("The bucket is away."), at(7, 1, 9), list[float]()
+    for _ in range(3):
+        pauses.append(pause(now, down))
+        now += pauses[-1]
+    assert pauses[0] <= POLICY.first < pauses[2]
+    pause(now, None)
+    assert counted.ran["report"] == 1
+    assert pause(at(7, 2, 9), down) <= POLICY.first
 
 
 def test_a_new_schedule_waits_for_its_first_time(stage: Stage) -> None:
