@@ -107,7 +107,8 @@ def test_a_page_inherits_what_is_null_in_itself() -> None:
     file = simple(1, entries=b"/Rotate 90").replace(b"/Type/Page/", b"/Type/Page%s/" % null)
     with opened(adopt(file)) as pdf:
         page = pdf.pages[0]
-        assert (page.Rotate, list(page.MediaBox)) == (90, [0, 0, 300, 200])
+        assert int(page.Rotate) == 90
+        assert [*map(int, page.MediaBox)] == [0, 0, 300, 200]
         assert page.Resources.Font.F.BaseFont == "/Helvetica"
 
 
