@@ -6,7 +6,7 @@ import logging
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -80,8 +80,14 @@ class _RepairLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         noted = _repairs.get()
-        if noted is not None and len(noted) < _MAX_REPAIRS:
+        if noted is not None and len(noted) < _MAX_REPAIRS and not _is_harmless(record):
             noted.append(record.getMessage())
+
+
+def _is_harmless(record: logging.LogRecord) -> bool:
+    """Return whether an entry that is there twice is not copied anyway: TCPDF says twice how a file is opened."""
+    values = record.args if isinstance(record.args, Mapping) else {}
+    return record.msg.startswith("Multiple definitions") and values.get("key") in ("/PageMode", "/PageLayout")
 
 
 _repairs: ContextVar[list[str] | None] = ContextVar("repairs", default=None)

@@ -52,7 +52,7 @@ class AnnotationCopy:
     def copy(self, page: DictionaryObject, where: str, turned: int) -> tuple[bytes, list[Look]]:
         """Return a page's /Annots entry, and what the page must draw instead of annotations that are not kept.
 
-        The page is `turned` by so many degrees.
+        `turned` are the degrees by which the page is turned.
         """
         found = self._pdf.array(page.get("/Annots"))
         self._objects.count_values(len(found), 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pypdf.generic import DictionaryObject, IndirectObject, NameObject, StreamObject
+from pypdf.generic import DictionaryObject, IndirectObject, NameObject, NullObject, StreamObject
 
 from ..objects import Matrix, Stream
 from ..reader import Box, ForeignPdf
@@ -48,9 +48,10 @@ def _state(pdf: ForeignPdf, annotation: DictionaryObject, states: DictionaryObje
 
 
 def inherited(pdf: ForeignPdf, field: DictionaryObject, key: str) -> object:
-    """Return an entry of a form field, or of the fields above it (12.7.3.1)."""
+    """Return an entry of a form field or page, or of what is above it (12.7.3.1, 7.7.3.4). Null counts as none."""
     for _ in range(32):
-        if (value := pdf.resolve(field.get(key))) is not None:
+        value = pdf.resolve(field.get(key))
+        if value is not None and not isinstance(value, NullObject):
             return value
         above = pdf.resolve(field.get("/Parent"))
         if not isinstance(above, DictionaryObject):

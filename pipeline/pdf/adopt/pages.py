@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 
-from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject, StreamObject
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObject, NullObject, StreamObject
 
 from ..objects import Stream, name, reference
 from ..overlay import overlay_operators, overlay_xobjects
@@ -16,7 +16,7 @@ from . import remarks
 from .annotations import AnnotationCopy
 from .content import Balance, balance, without
 from .document import note_losses_of_page
-from .looks import Look, form_of_looks
+from .looks import Look, form_of_looks, inherited
 from .values import ObjectCopy, entry, is_left_out, rectangle
 
 PREFIX = "Pipeline."  # keeps the names of what is added apart from the page's own
@@ -29,6 +29,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "/Rotate": (int, float),
     "/UserUnit": (int, float),
 }
+_INHERITED = ("/CropBox", "/MediaBox", "/Resources", "/Rotate")
 _COMPRESSION_LEVEL = 4
 
 
@@ -54,7 +55,7 @@ class PageCopy:
 
     def _page(self, page: DictionaryObject, where: str) -> bytes:
         """Return the entries of a page's dictionary, including those it inherits (ISO 32000-1, 7.7.3.4)."""
-        page = self._sound(page, where)
+        page = self._sound(self._whole(page), where)
         entries = [entry(which, rectangle(box)) for which, box in self._boxes(page, where)]
         turned = self._turned(page, where)
         if turned:
@@ -92,6 +93,12 @@ class PageCopy:
             return int(turned) % 360 if isinstance(turned, int | float) else 0
         log_of_pypdf.warning("%s has no usable /Rotate", where)
         return 0
+
+    def _whole(self, page: DictionaryObject) -> DictionaryObject:
+        """Return the page with what it inherits where its own value is null, which pypdf takes for a value."""
+        null = [key for key in _INHERITED if isinstance(self._pdf.resolve(page.get(key)), NullObject)]
+        found = {NameObject(key): value for key in null if (value := inherited(self._pdf, page, key)) is not None}
+        return DictionaryObject({**page, **found}) if found else page
 
     def _sound(self, page: DictionaryObject, where: str) -> DictionaryObject:
         """Return the page without values of a kind that they cannot have; readers take them for nothing, too."""

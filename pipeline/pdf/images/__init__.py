@@ -25,7 +25,7 @@ from .exif import IN_ADOBE_RGB
 from .icc import DEVICE_SPACES, UNUSABLE, profile_stream
 from .jpeg import Jpeg, read_jpeg
 from .jpeg_end import MENDED, mended
-from .jpeg_scans import DAMAGED
+from .jpeg_scans import DAMAGED, UNFINISHED
 from .jpeg_segments import SOI
 from .opened import Opened, check_frame, open_picture
 from .pixel_limit import check_size, too_large
@@ -170,6 +170,8 @@ def _jpeg(file: BinaryIO, jpeg: Jpeg, max_pixels: int, room: Room | None) -> Pic
     if not jpeg.ended:
         with _refusals(file, max_pixels):
             jpeg, remarks = mended(file, jpeg, max_pixels), (MENDED,)
+    elif jpeg.unfinished:
+        remarks = (UNFINISHED,)
     if jpeg.damaged:
         remarks += (DAMAGED,)
     if jpeg.in_adobe_rgb:

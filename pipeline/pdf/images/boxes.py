@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from io import SEEK_CUR
 from typing import BinaryIO, NamedTuple
 
+from .pixel_shape import pixel_height
+
 WRONG_CROP = "An AVIF asks for a part of its picture that is not there, so the whole is drawn"
 
 _MAX_META = 4 * 1024 * 1024  # bytes
@@ -18,10 +20,16 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 class Properties(NamedTuple):
-    """`aperture` is the part to show (clap); `unusual` says whether the colours are not those of sRGB (nclx)."""
+    """`aperture` is the part to show (clap); `unusual` says whether the colours are not those of sRGB (nclx).
+
+    `pixel_height` is that of a pixel in widths (pasp), as stored; `lies` says whether the picture is turned on its
+    side to be shown (irot).
+    """
 
     aperture: bytes | None = None
     unusual: bool = False
+    pixel_height: float = 1.0
+    lies: bool = False
 
     def crop(self, size: tuple[int, int]) -> Box | None:
         """Return the part of a picture of this size to show; None for all of it.
@@ -51,7 +59,9 @@ def properties(file: BinaryIO) -> Properties:
     colours = [body for kind, body in found if kind == b"colr" and body[:4] == b"nclx" and len(body) >= 8]
     codes = [struct.unpack_from(">HH", body, 4) for body in colours]
     unusual = any(points not in _USUAL_PRIMARIES or curve not in _USUAL_CURVES for points, curve in codes)
-    return Properties(aperture, unusual)
+    shape = next((struct.unpack(">II", body) for kind, body in found if kind == b"pasp" and len(body) == 8), (1, 1))
+    lies = any(kind == b"irot" and body[:1] and body[0] & 1 for kind, body in found)
+    return Properties(aperture, unusual, pixel_height(shape[1], shape[0]), lies)
 
 
 def _meta(file: BinaryIO) -> bytes:

@@ -61,7 +61,7 @@ class Jpeg(msgspec.Struct, frozen=True):
     profile: bytes | None
     in_adobe_rgb: bool  # without a profile that says so
     pieces: tuple[Piece, ...]
-    unfinished: bool  # without the end marker, and scans are missing: coefficients or their last bits
+    unfinished: bool  # progressive or without the end marker, and scans lack coefficients or their last bits
     ended: bool  # with the end marker; without it the last piece may run on into what is not the picture
     damaged: bool  # as far as it shows without decoding
 
@@ -134,7 +134,7 @@ def _describe(read: Read, segments: Sequence[Segment]) -> Jpeg:
         raise Unsupported
     if precision != 8 or not width or not height:
         raise Unsupported
-    ended, scans = END in found, found[SOS]
+    ended, scans, progressive = END in found, found[SOS], frames[0].marker == _PROGRESSIVE
     profile = _profile(read, found[APP2])
     kept = [s for s in segments if s.marker not in METADATA or _is_needed(read, s)]
     coded = {s.marker for s in kept} & {APP0, APP14}
@@ -153,10 +153,9 @@ def _describe(read: Read, segments: Sequence[Segment]) -> Jpeg:
         profile=profile,
         in_adobe_rgb=profile is None and any(map(is_adobe_rgb, _exif(read, found[APP1]))),
         pieces=tuple(joined([(0, len(SOI)), *((s.start, s.end - s.start) for s in kept)])),
-        unfinished=not ended and _is_unfinished(read, scans, frame[6::3]),
+        unfinished=(progressive or not ended) and _is_unfinished(read, scans, frame[6::3]),
         ended=ended,
-        damaged=(DRI in found or any(s.zeros for s in scans))
-        and _is_damaged(read, segments, frame, frames[0].marker == _PROGRESSIVE),
+        damaged=(DRI in found or any(s.zeros for s in scans)) and _is_damaged(read, segments, frame, progressive),
     )
 
 

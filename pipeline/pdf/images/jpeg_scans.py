@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import re
 
 DAMAGED = "The data of a JPEG are damaged in the middle, so parts of the picture may be wrong"
+UNFINISHED = "A progressive JPEG lacks scans before its end, so it is coarser than it was, or pale"
 
 BLOCK = 256 * 1024  # bytes that are read at once
 _RESTART = rb"\xff[\xd0-\xd7]"

@@ -54,7 +54,10 @@ class Opened(NamedTuple):
             return self.chunks.pixel_height
         if self.source.format in _BMP:
             return pixel_height(*self.source.info.get("dpi", (1, 1)))
-        return tiff.pixel_height_of(self.source) if tiff.is_tiff(self.source) else 1.0
+        if tiff.is_tiff(self.source):
+            return tiff.pixel_height_of(self.source)
+        is_upright = self.source.format == "HEIF" and self.boxes.lies  # its decoder has turned it
+        return 1 / self.boxes.pixel_height if is_upright else self.boxes.pixel_height
 
     def has_all_rows(self, frame: int, decoded: Image.Image, file: BinaryIO) -> bool:
         """Return whether a decoded picture has all its rows. Other decoders than that of PNGs fail if not."""

@@ -101,6 +101,17 @@ def test_what_a_page_says_is_null_is_no_damage(key: bytes) -> None:
     assert not out.tally.remarks
 
 
+def test_a_page_inherits_what_is_null_in_itself() -> None:
+    """Null means the same as no entry (ISO 32000-1, 7.3.7)."""
+    null = b"/Resources null/MediaBox null/Rotate null"
+    file = simple(1, entries=b"/Rotate 90").replace(b"/Type/Page/", b"/Type/Page%s/" % null)
+    with opened(adopt(file)) as pdf:
+        page = pdf.pages[0]
+        assert int(page.Rotate) == 90
+        assert [*map(int, page.MediaBox)] == [0, 0, 300, 200]
+        assert page.Resources.Font.F.BaseFont == "/Helvetica"
+
+
 def test_direct_resources_that_pages_inherit_are_written_once() -> None:
     file = simple(4).replace(b"/Resources 3 0 R", b"/Resources<</A 3 0 R>>")
     with opened(adopt(file)) as pdf:

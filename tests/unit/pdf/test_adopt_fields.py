@@ -106,6 +106,9 @@ def test_background_and_border_are_drawn_however_the_field_is_turned(turn: int) 
         b"/FT/Ch/Ff 131072",
         b"/FT/Ch",
         b"/FT/Btn/MK<</CA(4)>>/AP<</N<</On 7 0 R>>>>/AS/Off",
+        b"/FT/Tx/V null",
+        b"/FT/Ch/Ff 131072/V null",
+        b"/FT/Ch/V null",
     ],
 )
 def test_an_empty_field_is_no_loss(field: bytes) -> None:

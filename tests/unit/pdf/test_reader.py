@@ -135,6 +135,12 @@ def test_a_mark_that_is_no_longer_there_is_no_damage() -> None:
     assert remarks_on(one_page(b"/Annots[98 0 R]", {})) == []
 
 
+def test_an_entry_that_is_there_twice_is_named_if_it_is_copied() -> None:
+    """TCPDF says twice how a file with bookmarks is opened."""
+    assert remarks_on(one_page(b"", {}, b"/PageMode/UseNone/PageMode/UseOutlines")) == []
+    assert remarks_on(one_page(b"/Rotate 0/Rotate 90", {}))[0].startswith(DAMAGED)
+
+
 @pytest.mark.parametrize(
     "entries",
     [b"/Contents 98 0 R", b"/Contents[98 0 R]", b"/Resources 98 0 R", b"/Resources<</XObject<</I 98 0 R>>>>"],

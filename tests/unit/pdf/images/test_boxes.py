@@ -10,6 +10,7 @@ from PIL import Image, ImageCms
 
 from pipeline.pdf.images.boxes import WRONG_CROP, properties
 from pipeline.pdf.images.exif import IN_ADOBE_RGB
+from pipeline.pdf.images.pixel_shape import NOT_SQUARE
 from pipeline.pdf.images.unusual import UNUSUAL
 
 from .picture_files import exif, quadrants, read, saved
@@ -107,3 +108,16 @@ def test_a_picture_of_adobe_rgb_is_named_in_every_format() -> None:
     for kind in ("PNG", "AVIF", "WEBP"):
         assert read(saved(quadrants(), kind, exif=camera)).remarks == (IN_ADOBE_RGB,)
         assert read(saved(quadrants(), kind, exif=exif(1))).remarks == ()
+
+
+def test_pixels_of_an_avif_that_are_not_square_are_heeded() -> None:
+    picture = read(with_property(PLAIN, struct.pack(">I4sII", 16, b"pasp", 1, 2)))
+    assert picture.size == (64, 64) and picture.remarks == (NOT_SQUARE,)
+    assert_looks_like(picture, quadrants().resize((64, 64), 0))
+
+
+def test_pixels_of_a_heic_that_are_not_square_are_turned_with_it() -> None:
+    """The picture is stored lying: what is its width there is its height."""
+    at = TURNED.index(b"pixi")
+    picture = read(TURNED[:at] + struct.pack(">4sII", b"pasp", 2, 1) + TURNED[at + 12 :])
+    assert picture.size == (32, 128) and picture.remarks == (NOT_SQUARE,)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipeline.pdf.images.jpeg_scans import DAMAGED, has_zeros
+from pipeline.pdf.images.jpeg_scans import DAMAGED, UNFINISHED, has_zeros
 
 from .picture_files import read, saved
 
@@ -38,6 +38,16 @@ def test_no_sound_picture_is_called_damaged(mode: str, restarts: dict[str, Any])
     blank = Image.new(mode, (1500, 1201), 255 if mode == "L" else tuple([255] * len(mode)))
     for picture, kind in itertools.product((photo(mode), blank, blank.resize((1500, 9))), KINDS):
         assert read(saved(picture, "JPEG", **kind, **restarts)).remarks == ()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_progressive_picture_that_lacks_its_last_scans_is_named(mode: str) -> None:
+    """A program that closes a file that was cut off may add the end marker."""
+    data = saved(photo(mode), "JPEG", progressive=True)
+    scans = [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xda"]
+    assert len(scans) > 3
+    for at in scans[1:]:
+        assert read(data[:at] + b"\xff\xd9").remarks == (UNFINISHED,)
 
 
 def test_a_blank_scan_with_tables_of_its_own_may_have_zeros() -> None:
