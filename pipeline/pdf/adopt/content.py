@@ -14,9 +14,8 @@ _NAME = re.compile(rb"[^\s\0()<>\[\]{}/%]*")
 _LINE_END = re.compile(rb"[\r\n]")
 _IMAGE_DATA = re.compile(rb"(?<=[\s\0>\])])ID[\s\0]")
 _IMAGE_END = re.compile(rb"(?<=[\s\0>])EI(?=[\s\0]|\Z)")
-# Data may have these letters too; behind the right ones only operators and numbers follow, up to a string.
-_LIKELY_END = re.compile(rb"(?<=[\s\0>])EI(?=\s|\Z)(?=[\s!-~]{12}|[\s!-~]{0,11}(?:[(%]|\Z))")
-_NEXT_END = re.compile(rb"[\s\0]*EI(?=[\s\0]|\Z)")
+# Data may have these letters too; behind the right ones only operators and numbers follow, up to a string or name.
+_LIKELY_END = re.compile(rb"(?<=[\s\0>])EI(?=\s|\Z)(?=[\s!-~]{12}|[\s!-~]{0,11}(?:[(%/]|\Z))")
 _LENGTH = re.compile(rb"/L(?:ength)?[\s\0]+(\d{1,9})")  # since PDF 2.0
 _FILTER = re.compile(rb"/F(?:ilter)?" + _EDGE)
 _MASK = re.compile(rb"/I(?:M|mageMask)[\s\0]+true")
@@ -102,7 +101,7 @@ def _image_end(content: bytes, at: int) -> int:
     if data is None:
         return -1
     length = _data_length(content[at : data.start()])
-    found = _NEXT_END.match(content, data.end() + length) if length else None
+    found = _IMAGE_END.search(content, data.end() + length) if length else None
     found = found or _LIKELY_END.search(content, data.end()) or _IMAGE_END.search(content, data.end())
     return found.end() if found else -1
 

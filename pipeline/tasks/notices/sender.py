@@ -62,8 +62,7 @@ class Sender:
             return
         self._woken.set()
         if self._thread is None:
-            name = f"{self._channel}s"
-            thread = threading.Thread(target=self._run, args=(leads,), name=name, daemon=True)
+            thread = threading.Thread(target=self._run, args=(leads,), name=f"{self._channel}s", daemon=True)
             thread.start()  # it may raise: then the next turn tries again
             self._thread = thread
 

@@ -32,6 +32,8 @@ from pipeline.pdf.adopt.content import balance, without
         (b"q BI/W 9/H 2/IM true ID  EI  EI Q q", b"Q "),
         (b"q BI/W 4/H 4/BPC 8/CS/X/L 16 ID abcd EI Q (abcd EI Q q", b"Q "),
         (b"q BI/W 4/H 4/BPC 8/CS/G ID too short EI Q q", b"Q "),
+        (b"BI/W 2/H 2/BPC 8/CS/G ID longer EI\n/G\xe9 gs q BI/W 1/H 1/BPC 8/CS/G ID x EI", b"Q "),
+        (b"BI/W 4/H 4/F/Fl ID \xff EI\n/G\xe9 gs q BI/W 4/H 4/F/Fl ID \xff EI", b"Q "),
         (b"q BI/W 4/H 4/F/Fl ID \xff EI BT (\xff) Tj ET Q q", b"Q "),
         (b"q BI/W 4/H 4/F/Fl ID \xff EI\0Q q", b"Q "),
         (b"q (never closed q q", b"Q "),
@@ -42,6 +44,11 @@ from pipeline.pdf.adopt.content import balance, without
 )
 def test_what_is_open_is_closed(content: bytes, closing: bytes) -> None:
     assert balance(content).closing == closing
+
+
+def test_nothing_is_cut_behind_a_picture_that_is_shorter_than_its_size() -> None:
+    content = b"q BI/W 4/H 4/BPC 8/CS/G ID too short EI Q q"
+    assert balance(content).end == len(content)
 
 
 def test_a_q_that_closes_nothing_is_taken_out() -> None:
