@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,12 +14,11 @@ import pytest
 from pipeline.adapters.redis.leases import Leases
 from pipeline.adapters.redis.workers import Worker
 from pipeline.errors import ChunkFailed
-from pipeline.exports.export import Charge, Export, State
+from pipeline.exports.export import Charge, State
 from pipeline.exports.request import ExportRequest
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.usage import Due
-from pipeline.services import Message, Services, open_services
-from pipeline.settings import Settings
+from pipeline.services import Message
 from pipeline.tasks import flow
 from pipeline.tasks.again import retry
 from pipeline.tasks.child import beside as child_beside
@@ -32,54 +29,10 @@ from pipeline.tasks.lease import claim_name
 from pipeline.tasks.submit import submit
 
 from .... import steps
-from ....conftest import Environ, SentMessages
+from ....conftest import SentMessages
 from ....journey import slow
 from ....waiting import PATIENCE, until
-
-ROWS = 3000
-SCALED = {"HEROKU_API_KEY": "key", "HEROKU_APP_NAME": "app"}
-UNHURRIED = {"INLINE_SECONDS": "300", "DOCUMENTS": "tests.late_limit"}
-Web = Callable[..., Services]
-
-
-@pytest.fixture
-def web(environ: Environ, messages: SentMessages) -> Iterator[Web]:
-    """Opens the services of a web process whose workers are scaled, unless the variables say otherwise."""
-    with ExitStack() as stack:
-
-        def open_web(**variables: str) -> Services:
-            own = environ | SCALED | UNHURRIED | variables
-            services = open_services(Settings.from_env(own), messages)
-            queue = Beside(services, ChildPipe(services.settings, own))
-            stack.callback(services.redis.client.connection_pool.disconnect)
-            stack.callback(until, lambda: ended(queue))
-            return replace(services, queue=queue)
-
-        yield open_web
-
-
-def ended(queue: Beside) -> bool:
-    """Stop it. Returns False while a page in hand takes longer than a web process waits at its end."""
-    queue.stop()
-    return queue._pipe._child is None
-
-
-def ask(s: Services, rows: int = 10, **changes: object) -> str:
-    """Request a table whose rows are in the request, or are in a listing. Returns its id."""
-    params: dict[str, object] = {"rows": [{"Order": n, "Name": f"Customer {n}"} for n in range(rows)], **changes}
-    if "listing" in changes:
-        del params["rows"]
-    return submit(s, ExportRequest("table", params, "shop")).export.id
-
-
-def given_up(s: Services, export_id: str) -> bool:
-    return not s.redis.leases.held([claim_name(export_id)])
-
-
-def made(s: Services, export_id: str) -> Export:
-    until(lambda: s.exports.load(export_id).state.over)
-    until(lambda: given_up(s, export_id))
-    return s.exports.load(export_id)
+from .asking import ROWS, Web, ask, finish, given_up, made
 
 
 def test_rows_inside_the_request_need_no_worker(
@@ -149,69 +102,6 @@ def test_what_takes_too_much_memory_is_left_to_the_keeper(web: Web, messages: Se
     until(lambda: given_up(s, export_id))
     assert not s.exports.load(export_id).state.over
     until(lambda: not s.redis.messages.sent_lately(export_id))
-    assert messages.sent == []
-
-
-@pytest.fixture
-def slices(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the child is asked for, as long as the test lasts."""
-    asked, noted = ChildPipe.ask, list[Any]()
-
-    def note(pipe: ChildPipe, task: Mapping[str, Any], *given: Any) -> bytes | None:
-        noted.append(task)
-        return asked(pipe, task, *given)
-
-    monkeypatch.setattr(ChildPipe, "ask", note)
-    return noted
-
-
-def test_where_no_worker_can_come_everything_is_made_slice_by_slice(
-    web: Web, messages: SentMessages, slices: list[Any]
-) -> None:
-    """Drawing takes four times as long as all there is to one page, on any machine."""
-    s = web(INLINE_SECONDS="0.3", HEROKU_API_KEY="", DOCUMENTS=f"tests.late_limit {slow.__name__}")
-    took = list[float]()
-    for _ in range(2):  # the child boots for the first one
-        began = time.monotonic()
-        made(
-            s,
-            submit(
-                s, ExportRequest(slow.Slow.name, {"pages": 1, "seconds": 0.0}, "shop", key=f"{began}")
-            ).export.id,
-        )
-        took.append(time.monotonic() - began)
-    slices.clear()
-    params = {"pages": 16, "seconds": max(0.1, took[-1] / 4)}
-    assert made(s, submit(s, ExportRequest(slow.Slow.name, params, "shop")).export.id).state is State.READY
-    assert len(slices) > 1
-    assert messages.sent == []
-
-
-def test_a_slice_is_not_spent_on_its_start(web: Web, messages: SentMessages, slices: list[Any]) -> None:
-    """When the start alone took longer than a slice, as on a starved machine, each slice drew one page."""
-    s = web(INLINE_SECONDS="0.1", HEROKU_API_KEY="", DOCUMENTS=f"tests.late_limit {slow.__name__}")
-    params = {"pages": 12, "seconds": 0.05, "begin": 1.0}
-    assert made(s, submit(s, ExportRequest(slow.Slow.name, params, "shop")).export.id).state is State.READY
-    assert len(slices) < params["pages"]
-    assert messages.sent == []
-
-
-def test_what_takes_longer_than_a_slice_gets_more_time_until_it_is_done(web: Web, messages: SentMessages) -> None:
-    """A small file is joined from the beginning each time: nothing of it is kept."""
-    s = web(INLINE_SECONDS="0.001", HEROKU_API_KEY="")
-    assert made(s, ask(s)).state is State.READY
-    assert messages.sent == []
-
-
-def test_where_no_worker_can_come_a_large_listing_is_measured_here_too(web: Web, messages: SentMessages) -> None:
-    s = web(INLINE_SECONDS="2", HEROKU_API_KEY="")
-    rows = b"".join(b"%d,Customer %d %s\n" % (n, n, b"x" * 8_000) for n in range(2_200))
-    s.bucket.put("inputs/large.csv", b"Order,Name\n" + rows)  # more than is planned at once
-    export_id = ask(s, listing="inputs/large.csv", columns=[{"field": "Order"}])
-    export = made(s, export_id)
-    assert export.state is State.READY
-    assert export.result
-    assert export.result.records == 2_200
     assert messages.sent == []
 
 
@@ -393,16 +283,3 @@ def test_the_queue_goes_on_when_no_process_can_be_started(
         until(lambda: not s.redis.messages.sent_lately(export_id))
     assert made(s, ask(s, rows=2)).state is State.READY
     assert messages.sent == []
-
-
-def finish(s: Services, messages: SentMessages, export_id: str) -> None:
-    """Do what the messages ask for, as workers do, to the end."""
-    mine = [message for message in messages.sent if message[1] == export_id]
-    assert mine
-    if mine[0][0] == "plan":
-        steps.plan(s, export_id)
-    if s.exports.load(export_id).state is State.RENDERING:
-        for chunk in s.exports.plan(export_id).chunks:
-            steps.render(s, export_id, chunk.number)
-        steps.assemble(s, export_id)
-    assert s.exports.load(export_id).state is State.READY

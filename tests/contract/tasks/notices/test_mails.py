@@ -6,7 +6,6 @@ import dataclasses
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from email import message_from_bytes
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,73 +13,18 @@ import pytest
 import redis
 from msgspec import structs
 
-from pipeline.adapters.mail import Mailer
 from pipeline.adapters.redis import counters
-from pipeline.errors import StoreDown
 from pipeline.exports import notices
-from pipeline.exports.export import Channel, Export
-from pipeline.exports.repository import ExportRepository
 from pipeline.services import Services
-from pipeline.tasks.notices import sender
 from pipeline.tasks.notices.mail import message
-from pipeline.tasks.notices.sender import POLICY, Sender
 from pipeline.tasks.notices.transports import MailTransport
 from pipeline.tasks.retry import RetryPolicy
 
 from .... import steps
 from ....mails import Running
 from ....waiting import PATIENCE, until
-from ..stage import Stage, failing
-
-SOON = RetryPolicy(first=0.02, longest=0.05)
-LEASE = 600.0  # seconds, which no test takes
-
-
-@pytest.fixture
-def s(stage: Stage, moody: Running) -> Services:
-    """The services of the stage, with a mail server that does what it is told."""
-    settings = dataclasses.replace(stage.s.settings, smtp_url=moody.url, lease_seconds=LEASE)
-    stage.s = dataclasses.replace(stage.s, settings=settings, mailer=Mailer(settings))
-    return stage.s
-
-
-def waiting(stage: Stage, **order: Any) -> str:
-    """Returns an export that is closed and whose mail waits."""
-    export_id = stage.rendered(**order)
-    steps.assemble(stage.s, export_id)
-    steps.deliver(stage.s, export_id)
-    assert stage.s.exports.active() == []
-    return export_id
-
-
-def mails_of(s: Services, policy: RetryPolicy = POLICY) -> Sender:
-    return Sender(s, MailTransport(s), policy)
-
-
-def stands(stage: Stage, export_id: str) -> str:
-    found = notices.state(stage.load(export_id), Channel.MAIL)
-    return found[0] if found else ""
-
-
-def problem_of(stage: Stage, export_id: str) -> str:
-    return stage.load(export_id).notices[0].problem
-
-
-def ids(server: Running) -> list[str]:
-    """The Message-IDs of the mails that arrived."""
-    return [message_from_bytes(path.read_bytes())["Message-ID"] for path in server.folder.glob("*.eml")]
-
-
-def aged(export: Export) -> Export:
-    """The export when the claim of its mail is older by a lease."""
-    (mail,) = export.notices
-    return structs.replace(export, notices=(structs.replace(mail, claimed_at=(mail.claimed_at or 0.0) - LEASE),))
-
-
-def send(mails: Sender, times: int = 1) -> None:
-    for _ in range(times):
-        mails.send_due(lambda: True)
-        time.sleep(SOON.longest)
+from ..stage import Stage
+from .mailing import LEASE, SOON, aged, ids, mails_of, problem_of, send, stands, waiting
 
 
 @pytest.mark.parametrize(
@@ -155,83 +99,6 @@ def test_a_mail_without_an_answer_is_sent_once_more_at_most(
     assert len(ids(moody)) == 2
     assert len(set(ids(moody))) == 1
     assert stands(stage, export_id) == "given up"
-
-
-def test_a_mail_that_was_taken_is_never_sent_again(
-    stage: Stage, s: Services, moody: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its sender cannot reach the bucket to note it, for longer than a lease; another one could."""
-    export_id, change = waiting(stage), ExportRepository.change
-    lease, half, refused = f"pipeline:lease:{export_id}:mail", LEASE * 500, list[str]()
-
-    def down(exports: ExportRepository, which: str, step: Any) -> Any:
-        if threading.current_thread().name.startswith("first") and ids(moody) and len(refused) < 2:
-            refused.append(which)
-            change(exports, which, aged)
-            s.redis.client.pexpire(lease, int(half))
-            until(lambda: s.redis.client.pttl(lease) > half, "it is renewed")
-            raise StoreDown("The bucket is away.")
-        return change(exports, which, step)
-
-    monkeypatch.setattr(ExportRepository, "change", down)
-    monkeypatch.setattr("pipeline.tasks.notices.sender.STORE_SECONDS", 0.5)
-    with ThreadPoolExecutor(1, "first") as pool:
-        first = pool.submit(send, mails_of(s, SOON))
-        until(lambda: first.done() or ids(moody))
-        while not first.done():
-            send(mails_of(s, SOON))
-        first.result()
-    assert refused == [export_id] * 2
-    assert len(ids(moody)) == 1
-    assert stands(stage, export_id) == "sent"
-
-
-def refusing(moody: Running, only: str = "") -> tuple[list[str], Any]:
-    """A change of records that the bucket refuses once a mail was taken, of one export or of all; and its tries."""
-    tries, change = list[str](), ExportRepository.change
-
-    def refused(exports: ExportRepository, which: str, step: Any) -> Any:
-        if only in ("", which) and ids(moody):
-            tries.append(which)
-            raise StoreDown("The bucket refuses this object.")
-        return change(exports, which, step)
-
-    return tries, refused
-
-
-def test_a_mail_whose_record_is_refused_holds_no_other_back(
-    stage: Stage, s: Services, moody: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It was taken by its server, and the bucket writes all but its record. It is not sent again."""
-    first, second, mails = waiting(stage, title="One"), waiting(stage, title="Two"), mails_of(s, SOON)
-    monkeypatch.setattr(sender, "STORE_SECONDS", 0.01)
-    tries, refused = refusing(moody, first)
-    with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(ExportRepository, "change", refused)
-        mails.wake(lambda: True)
-        until(lambda: stands(stage, second) == "sent", seconds=60.0)
-        assert tries and stands(stage, first) == "waiting"
-    until(lambda: stands(stage, first) == "sent")
-    mails.stop(60.0)
-    assert len(ids(moody)) == 2 and not mails._unstored
-
-
-def test_an_outcome_is_held_while_the_bucket_takes_no_write(
-    stage: Stage, s: Services, moody: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The lease keeps others from the mail as long as this process knows what came of it."""
-    export_id, mails = waiting(stage), mails_of(s, SOON)
-    monkeypatch.setattr(sender, "STORE_SECONDS", 0.01)
-    tries, refused = refusing(moody)
-    with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(ExportRepository, "change", refused)
-        meanwhile.setattr(notices, "mark", failing(StoreDown("The bucket is away.")))
-        mails.wake(lambda: True)
-        until(lambda: len(tries) > 3 * sender.STORE_TRIES)
-        assert mails.hands_over and not mails._unstored
-    until(lambda: stands(stage, export_id) == "sent")
-    mails.stop(60.0)
-    assert len(ids(moody)) == 1
 
 
 def test_without_leases_the_claim_in_the_bucket_holds(
