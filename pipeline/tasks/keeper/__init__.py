@@ -122,6 +122,8 @@ class Keeper:
         """Take a turn and wait for the next. Returns the error that ended it, after logging it."""
         began = time.monotonic()
         try:
+            if self._beat:
+                self._beat.start(self._still_leads)
             busy = self.turn()
             # Messages wake the keeper; with hundreds of exports it would take all of a processor.
             self._stop.wait(min(time.monotonic() - began, self._s.settings.keeper_seconds))
@@ -158,7 +160,7 @@ class Keeper:
         for sender in self._senders:
             sender.wake(self._still_leads)
         if self._beat:
-            self._beat.wake(self._still_leads)
+            self._beat.wake()
         ids = self._s.exports.active()
         self._last_needed = {each: self._last_needed[each] for each in ids if each in self._last_needed}
         self._seen = {each: self._seen[each] for each in ids if each in self._seen}

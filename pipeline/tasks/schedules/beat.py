@@ -86,13 +86,17 @@ class Beat:
 
     # the thread of a keeper
 
-    def wake(self, leads: Callable[[], bool]) -> None:
-        """Tell the thread that this process leads. It runs what is due while `leads` says that this process may."""
-        self._woken.set()
+    def start(self, leads: Callable[[], bool]) -> None:
+        """Start the thread, if it is not. From the first wake on it runs what is due, while `leads` says that this
+        process may."""
         if self._thread is None:
             thread = threading.Thread(target=self._run, args=(leads,), name="schedules", daemon=True)
             thread.start()  # it may raise: then the next turn tries again
             self._thread = thread
+
+    def wake(self) -> None:
+        """Tell the thread that this process leads."""
+        self._woken.set()
 
     def stop(self, seconds: float) -> None:
         """End the thread; wait up to `seconds` for what is running."""

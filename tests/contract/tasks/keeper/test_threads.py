@@ -39,3 +39,10 @@ def test_mails_and_schedules_begin_when_threads_can_be_started_again(
     keeper.stop()
     thread.join(PATIENCE)
     assert not thread.is_alive()
+
+
+def test_a_turn_by_itself_starts_no_schedules(stage: KeeperStage) -> None:
+    """They belong to the loop of a process that ends them."""
+    before = {thread for thread in threading.enumerate() if thread.name == "schedules"}
+    stage.keeper().turn()
+    assert {thread for thread in threading.enumerate() if thread.name == "schedules"} == before

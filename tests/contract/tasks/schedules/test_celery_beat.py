@@ -117,12 +117,14 @@ def test_the_leading_keeper_runs_what_is_due_unless_celery_does(
     s = dataclasses.replace(services, settings=settings)
     keepers = [Keeper(s, FormationPool(settings, s.redis)) for _ in range(2)]
     threads = [keeper.start() for keeper in keepers]
-    if beat == "keeper":
-        until(lambda: len(services.exports.active()) == 1, "an export is started")
-    else:
-        until(lambda: services.redis.decisions.last_turn() is not None, "a keeper leads")
-        assert "schedules" not in {thread.name for thread in threading.enumerate()}
-    for keeper in keepers:
-        keeper.stop()
-    for thread in threads:
-        thread.join()
+    try:
+        if beat == "keeper":
+            until(lambda: len(services.exports.active()) == 1, "an export is started")
+        else:
+            until(lambda: services.redis.decisions.last_turn() is not None, "a keeper leads")
+            assert "schedules" not in {thread.name for thread in threading.enumerate()}
+    finally:
+        for keeper in keepers:
+            keeper.stop()
+        for thread in threads:
+            thread.join()
