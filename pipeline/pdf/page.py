@@ -108,12 +108,10 @@ class Page:
 
         Returns the y of its lower edge.
         """
-        from .images import placement  # Pillow is loaded by what draws pictures
-
         wide, high = picture.size
         scale = (max if fill else min)(width / wide, height / high)
         w, h = wide * scale, high * scale
-        matrix = placement(picture.orientation, x + (width - w) / 2, y + (height - h) / 2, w, h)
+        matrix = picture.placement(x + (width - w) / 2, y + (height - h) / 2, w, h)
         key = f"I{len(self._xobjects)}"
         self._xobjects[key] = self._add_picture(picture)
         clip = b"%s re W n " % numbers(x, y, width, height) if fill else b""

@@ -87,11 +87,10 @@ class Picture(msgspec.Struct, frozen=True):
         high = max(1, round(self.height * self.pixel_height))
         return (high, self.width) if self.orientation >= 5 else (self.width, high)
 
-
-def placement(orientation: int, x: float, y: float, w: float, h: float) -> Matrix:
-    """Return the matrix for `cm` that draws a picture upright in a box; points, from the lower left corner."""
-    a, b, c, d, e, f = _UPRIGHT.get(orientation, _UPRIGHT[1])
-    return a * w, b * h, c * w, d * h, x + e * w, y + f * h
+    def placement(self, x: float, y: float, w: float, h: float) -> Matrix:
+        """Return the matrix for `cm` that draws it upright in a box; points, from the lower left corner."""
+        a, b, c, d, e, f = _UPRIGHT.get(self.orientation, _UPRIGHT[1])
+        return a * w, b * h, c * w, d * h, x + e * w, y + f * h
 
 
 class PictureFile:

@@ -25,7 +25,6 @@ from .jpeg_segments import (
     EOI,
     FRAMES,
     METADATA,
-    SOI,
     SOS,
     Segment,
     Unsupported,
@@ -33,7 +32,7 @@ from .jpeg_segments import (
     find_segments,
     reader,
 )
-from .pieces import Piece, joined
+from .pieces import Piece, around
 from .pixel_shape import pixel_height
 
 _PROGRESSIVE = 0xC2
@@ -120,7 +119,7 @@ def unsupported_kind(file: BinaryIO) -> str | None:
 
 
 def _describe(read: Read, segments: Sequence[Segment]) -> Jpeg:
-    found = defaultdict[int, list[Segment]](list)
+    found: defaultdict[int, list[Segment]] = defaultdict(list)
     for segment in segments:
         found[segment.marker].append(segment)
     frames = [s for marker in FRAMES & found.keys() for s in found[marker]]
@@ -136,8 +135,9 @@ def _describe(read: Read, segments: Sequence[Segment]) -> Jpeg:
         raise Unsupported
     ended, scans, progressive = END in found, found[SOS], frames[0].marker == _PROGRESSIVE
     profile = _profile(read, found[APP2])
-    kept = [s for s in segments if s.marker not in METADATA or _is_needed(read, s)]
-    coded = {s.marker for s in kept} & {APP0, APP14}
+    needed = [s for s in (*found[APP0], *found[APP14]) if _is_needed(read, s)]
+    left_out = [s for s in segments if s.marker in METADATA and s not in needed]
+    coded = {s.marker for s in needed}
     plain_rgb = not coded and frame[6::3] == _RGB
     if components == 3 and (plain_rgb or APP14 in coded) and _are_disputed(read, found[APP0], found[APP14]):
         raise Unsupported
@@ -152,7 +152,7 @@ def _describe(read: Read, segments: Sequence[Segment]) -> Jpeg:
         buffered=len(scans) > 1,
         profile=profile,
         in_adobe_rgb=profile is None and any(map(is_adobe_rgb, _exif(read, found[APP1]))),
-        pieces=tuple(joined([(0, len(SOI)), *((s.start, s.end - s.start) for s in kept)])),
+        pieces=tuple(around([(s.start, s.end) for s in left_out], segments[-1].end)),
         unfinished=(progressive or not ended) and _is_unfinished(read, scans, frame[6::3]),
         ended=ended,
         damaged=(DRI in found or any(s.zeros for s in scans)) and _is_damaged(read, segments, frame, progressive),

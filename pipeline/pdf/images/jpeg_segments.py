@@ -59,27 +59,25 @@ def find_segments(read: Read) -> Iterator[Segment]:
     """Yield the segments up to the end marker. Where a scan is followed by none, it is the last one."""
     offset, drawn = len(SOI), False
     for _ in range(_MAX_SEGMENTS):
-        head = bytes(read(offset, 4))
-        if head.startswith(b"\xff\xff"):  # a fill byte (B.1.1.2)
+        head = read(offset, 4)
+        if len(head) == 4:
+            fill, marker, length = _HEAD.unpack(head)
+            if fill == 0xFF and marker in _WITH_LENGTH and length >= 2:
+                end, zeros = offset + 2 + length, False
+                if marker == SOS:
+                    (end, zeros), drawn = _scan_end(read, end), True
+                yield Segment(marker, offset, offset + 4, end, zeros)
+                offset = end
+                continue
+        if head[:2] == b"\xff\xff":  # a fill byte (B.1.1.2)
             offset += 1
             continue
-        if head.startswith(EOI):
+        if head[:2] == EOI:
             yield Segment(END, offset, offset + 2, offset + 2)
             return
-        if len(head) < 4:
-            if drawn:
-                return
-            raise truncated()
-        fill, marker, length = _HEAD.unpack(head)
-        if fill != 0xFF or marker not in _WITH_LENGTH or length < 2:
-            if drawn:
-                return
-            raise Unsupported
-        end, zeros = offset + 2 + length, False
-        if marker == SOS:
-            (end, zeros), drawn = _scan_end(read, end), True
-        yield Segment(marker, offset, offset + 4, end, zeros)
-        offset = end
+        if drawn:
+            return
+        raise truncated() if len(head) < 4 else Unsupported
     raise UnreadableSource(f"The JPEG has more than {_MAX_SEGMENTS} marker segments.")
 
 

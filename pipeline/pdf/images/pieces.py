@@ -24,6 +24,17 @@ def joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
         yield start, end - start
 
 
+def around(left_out: Iterable[tuple[int, int]], end: int) -> Iterator[Piece]:
+    """Yield the pieces of the first `end` bytes that lie around what is left out: beginnings and ends, in order."""
+    start = 0
+    for begin, after in left_out:
+        if begin > start:
+            yield start, begin - start
+        start = after
+    if end > start:
+        yield start, end - start
+
+
 def view(file: BinaryIO, pieces: Iterable[Piece], tail: bytes = b"") -> BinaryIO:
     """Return a file of these pieces and `tail`. It copies nothing; closing it leaves `file` open."""
     return cast(BinaryIO, _View(_Pieces(file, tuple(pieces), tail)))

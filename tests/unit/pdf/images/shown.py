@@ -9,7 +9,7 @@ import pypdf
 import pypdfium2
 from PIL import Image, ImageOps
 
-from pipeline.pdf.images import Picture, placement
+from pipeline.pdf.images import Picture
 from pipeline.pdf.objects import Stream, number
 
 from .picture_files import (
@@ -28,7 +28,7 @@ def content(stream: Stream) -> bytes:
 def one_page(picture: Picture) -> bytes:
     """A PDF whose only page is the picture, a point for a pixel."""
     width, height = picture.size
-    matrix = b" ".join(number(value) for value in placement(picture.orientation, 0, 0, width, height))
+    matrix = b" ".join(number(value) for value in picture.placement(0, 0, width, height))
     drawing = b"q " + matrix + b" cm /I Do Q"
     links = (b"/SMask 6 0 R" if picture.mask else b"") + (
         b"/ColorSpace[/ICCBased 7 0 R]" if picture.profile else b""

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipeline.pdf.images import placement
 from pipeline.pdf.images.exif import TURNED_BY_XMP
 
 from .picture_files import (
@@ -40,7 +39,8 @@ def test_every_orientation_is_upright(kind: str, orientation: int) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_matrix_fills_exactly_its_box(orientation: int) -> None:
-    a, b, c, d, e, f = placement(orientation, 10, 20, 300, 400)
+    picture = read(saved(quadrants(), "JPEG", exif=exif(orientation)))
+    a, b, c, d, e, f = picture.placement(10, 20, 300, 400)
     points = {(a * u + c * v + e, b * u + d * v + f) for u in (0, 1) for v in (0, 1)}
     assert points == {(10, 20), (310, 20), (10, 420), (310, 420)}
 
