@@ -21,8 +21,8 @@ UNFINISHED = "A progressive JPEG lacks scans before its end, so it is coarser th
 BLOCK = 256 * 1024  # bytes that are read at once
 _RESTART = rb"\xff[\xd0-\xd7]"
 _ZEROS = bytes(512)  # a sector; 170 blocks of the smallest patterns
-_WORD = 8  # bytes
-_EACH = len(_ZEROS) // _WORD - 1  # words this far apart: one lies within a sector, wherever that begins
+_FEW = bytes(3)
+_STEP = len(_ZEROS) // len(_FEW)  # bytes this far apart: so many in a row lie within a sector, wherever that begins
 OVERLAP = len(_ZEROS)  # of blocks that are looked at one after the other
 _AC = 0x10  # class of a Huffman table, in the upper half of its first byte
 _END_OF_BLOCK = 0
@@ -45,10 +45,9 @@ class Scan(NamedTuple):
     zeros: bool
 
 
-def has_zeros(data: Block) -> bool:
-    """Return whether a sector of zeros is in the data. Few bytes are looked at, unless these are zeros."""
-    words = memoryview(data)[: len(data) // _WORD * _WORD].cast("Q")
-    return bytes(_WORD) in words[::_EACH].tobytes() and _ZEROS in bytes(data)
+def has_zeros(data: bytes, begin: int, end: int) -> bool:
+    """Return whether a sector of zeros is in data[begin:end]. Few bytes are looked at, unless these are zeros."""
+    return _FEW in data[begin:end:_STEP] and data.find(_ZEROS, begin, end) >= 0
 
 
 def is_damaged(read: Read, scan: Scan, size: tuple[int, int], most: tuple[int, int], progressive: bool) -> bool:
