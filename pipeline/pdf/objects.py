@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 
 import msgspec
 
@@ -25,11 +24,10 @@ def number(value: float) -> bytes:
     return b"0" if text in (b"", b"-0") else text
 
 
-@lru_cache(maxsize=256)  # pages of a document have the same few
 def name(text: str | bytes) -> bytes:
     """Return a name, escaped as 7.3.5 requires. A name is bytes; text is written as UTF-8."""
     raw = text.encode() if isinstance(text, str) else text
-    return b"/" + _NAME_UNSAFE.sub(lambda m: b"#%02X" % m[0][0], raw)
+    return b"/" + raw if raw.isalnum() else b"/" + _NAME_UNSAFE.sub(lambda m: b"#%02X" % m[0][0], raw)
 
 
 def text_string(text: str) -> bytes:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from pipeline.pdf.images import read_picture
 from pipeline.pdf.images.jpeg_scans import DAMAGED, UNFINISHED, has_zeros
 
 from .picture_files import read, saved
@@ -65,13 +67,17 @@ def test_zeros_in_place_of_a_lost_block_are_named(mode: str, options: dict[str, 
 
 
 @pytest.mark.parametrize("before", [0, 1, 100, 511, 512])
-def test_a_lost_sector_is_named_wherever_it_is(before: int) -> None:
+def test_a_lost_sector_is_named_wherever_it_is(before: int, tmp_path: Path) -> None:
     """Also where it lies across two of the blocks that are read one after the other."""
     data = saved(photo().resize((1600, 1333)), "JPEG", quality=95)
     scan = data.index(b"\xff\xda")
     border = scan + 2 + int.from_bytes(data[scan + 2 : scan + 4]) + 256 * 1024 - before
     assert len(data) > border + 4096
-    assert read(data[:border] + bytes(512) + data[border + 512 :]).remarks == (DAMAGED,)
+    damaged = data[:border] + bytes(512) + data[border + 512 :]
+    assert read(damaged).remarks == (DAMAGED,)
+    (tmp_path / "large.jpg").write_bytes(damaged)
+    with (tmp_path / "large.jpg").open("rb") as file:  # as files that are too large to hold
+        assert read_picture(file, 10**8).remarks == (DAMAGED,)
 
 
 def test_a_sector_of_zeros_is_found_and_less_is_not() -> None:
